@@ -1,7 +1,7 @@
 """The stored item of an entity, read in the calling thread."""
 
 from singletable.models.reading import targets
-from singletable.transport.steps import run
+from singletable.steps import run
 
 
 def stored_item(entity):

@@ -18,10 +18,9 @@ from singletable.errors import (
     SingletableError,
     is_uncertain,
 )
+from singletable.steps import Blocking, Pause, mark_sent
 from singletable.testing import check_fresh
 from singletable.testing.simulator.network import FAULTS
-from singletable.transport.steps import Blocking, Pause
-from singletable.transport.unfinished import mark_sent
 from tests.framework.ledger import LedgerTable, State, Task, task
 
 HISTORIES = {"deep": 10_000, "random": 10_000}.get(os.environ.get("HYPOTHESIS_PROFILE", ""), 120)

@@ -13,7 +13,7 @@ from singletable.models.writing import effects
 from singletable.models.writing.actions import parse_action, parse_actions
 from singletable.requests.stored_values import canonical, same_item
 from singletable.requests.write_requests import Update
-from singletable.transport.steps import run
+from singletable.steps import run
 from tests.framework.app import AppTable
 
 KEY = {"PK": {"S": "P"}, "SK": {"S": "S"}}

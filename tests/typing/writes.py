@@ -21,7 +21,7 @@ if TYPE_CHECKING:
         Write,
     )
     from singletable.requests.cancellation import CancellationReason
-    from singletable.transport.steps import Stream
+    from singletable.steps import Stream
 
     PAID = Order.status == OrderStatus.PAID
 

@@ -12,7 +12,7 @@ from singletable.requests.connection import TableConnection
 from singletable.requests.retry import TRANSIENT_FAULTS
 from singletable.requests.sending import send
 from singletable.requests.types import Item, Params
-from singletable.transport.steps import run
+from singletable.steps import run
 
 __all__ = ["LiveTable", "pages"]
 

@@ -16,7 +16,7 @@ from singletable.errors import (
     TableMissingError,
 )
 from singletable.models.writing.writable import WritableItem
-from singletable.transport.steps import Stream, arun, run
+from singletable.steps import Stream, arun, run
 
 if TYPE_CHECKING:
     from singletable.models.binding.binding import Binding

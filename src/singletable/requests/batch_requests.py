@@ -15,7 +15,7 @@ from singletable.requests.attempts import Attempts
 from singletable.requests.expressions import projected
 from singletable.requests.retry import Retry
 from singletable.requests.types import Item, Sender
-from singletable.transport.steps import Crew, Steps, Stream, Waitable
+from singletable.steps import Crew, Steps, Stream, Waitable
 
 __all__ = ["GET_LIMIT", "WRITE_LIMIT", "BatchOperation", "fetch_items", "identity", "write_all"]
 

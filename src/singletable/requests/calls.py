@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
-from singletable.transport.steps import Steps
+from singletable.steps import Steps
 
 __all__ = ["Call", "Interceptor"]
 

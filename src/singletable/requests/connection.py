@@ -36,7 +36,7 @@ from singletable.requests.quoting import unquoted
 from singletable.requests.services import label_errors
 from singletable.requests.sessions import creating, free_credentials, session_of
 from singletable.requests.wire import DAMAGED, DamagedAnswerError, parse_items
-from singletable.transport.steps import Blocking, Steps, run
+from singletable.steps import Blocking, Steps, run
 
 __all__ = ["TableConnection"]
 

@@ -37,7 +37,7 @@ from singletable.requests.retry import THROTTLED, Retry
 from singletable.requests.sessions import session_of
 from singletable.requests.stored_values import same_value
 from singletable.requests.types import Item, Params
-from singletable.transport.steps import Blocking, Steps, run
+from singletable.steps import Blocking, Steps, run
 
 __all__ = ["AWAY", "CONNECT_TIMEOUT", "Dax", "goes_to_cluster"]
 

@@ -30,11 +30,11 @@ from singletable.requests.connection_settings import Settings
 from singletable.requests.obstacles import SIGNATURE, ApiOperation, random_uuid
 from singletable.requests.types import Params
 from singletable.requests.wire import read_answer
+from singletable.steps import Blocking, Pause, Steps, Waitable
 from singletable.transport.exchange import Exchange, Pools
 from singletable.transport.http import HttpAnswer, request_bytes
 from singletable.transport.origin import Origin
 from singletable.transport.signing import Signer
-from singletable.transport.steps import Blocking, Pause, Steps, Waitable
 
 __all__ = ["DirectPath"]
 

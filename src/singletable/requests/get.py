@@ -14,7 +14,7 @@ from singletable.requests.query import Query
 from singletable.requests.target import Target
 from singletable.requests.types import E, Handling, Item, Params
 from singletable.requests.unreadable import tolerant
-from singletable.transport.steps import Steps, arun, run
+from singletable.steps import Steps, arun, run
 
 __all__ = ["Get"]
 

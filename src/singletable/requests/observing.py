@@ -24,7 +24,7 @@ import attrs
 
 if TYPE_CHECKING:
     from singletable.requests.types import Params
-    from singletable.transport.steps import Steps
+    from singletable.steps import Steps
 
 __all__ = ["Observer", "RequestEvent", "RequestStats", "Totals", "request_name", "watched"]
 

@@ -14,7 +14,7 @@ from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 from pynamodb.exceptions import CancellationReason
 
 from singletable.requests.calls import Call
-from singletable.transport.steps import Steps
+from singletable.steps import Steps
 
 __all__ = ["unquoted"]
 

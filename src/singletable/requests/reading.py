@@ -24,7 +24,7 @@ from singletable.requests.results import Chunks, Mark, Page, Results, fetched
 from singletable.requests.target import Target
 from singletable.requests.types import E, Handling, Item, Params
 from singletable.requests.unreadable import check_handling
-from singletable.transport.steps import Steps, Stream, arun, run
+from singletable.steps import Steps, Stream, arun, run
 
 __all__ = ["Reading", "check_options"]
 

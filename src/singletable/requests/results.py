@@ -16,7 +16,7 @@ from singletable.requests.batch_requests import GET_LIMIT, fetch_items
 from singletable.requests.target import Target
 from singletable.requests.types import E, Item, Params, UnknownItem
 from singletable.requests.unreadable import tolerant
-from singletable.transport.steps import Steps, Stream, Together, Waitable, arun, run
+from singletable.steps import Steps, Stream, Together, Waitable, arun, run
 
 __all__ = ["MOST_AT_ONCE", "Chunks", "Mark", "Page", "Results", "Row", "fetched", "pages", "rows"]
 

@@ -10,7 +10,7 @@ from typing import TypeVar
 import attrs
 
 from singletable.errors import EndpointUnreachableError, NoResponseError, RequestFailedError, ThrottledError
-from singletable.transport.steps import Pause, Steps
+from singletable.steps import Pause, Steps
 
 __all__ = ["CONTENTION", "THROTTLED", "TRANSIENT_FAULTS", "Retry", "full_jitter", "is_transient"]
 

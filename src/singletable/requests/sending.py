@@ -41,8 +41,7 @@ from singletable.requests.services import (
     service_of,
 )
 from singletable.requests.types import Params
-from singletable.transport.steps import Steps
-from singletable.transport.unfinished import was_sent
+from singletable.steps import Steps, was_sent
 
 __all__ = [
     "TOKEN_TAKEN",

@@ -13,7 +13,7 @@ from singletable.requests.attempts import Attempts
 from singletable.requests.expressions import projected
 from singletable.requests.types import Item, Params, Sender
 from singletable.requests.write_requests import WriteRequest
-from singletable.transport.steps import Steps
+from singletable.steps import Steps
 
 __all__ = [
     "TRANSACTION_BYTES",

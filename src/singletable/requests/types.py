@@ -11,7 +11,7 @@ from singletable.errors import MalformedItemError
 
 if TYPE_CHECKING:
     from singletable.requests.attempts import Attempts
-    from singletable.transport.steps import Steps
+    from singletable.steps import Steps
 
 __all__ = ["E", "Handling", "Item", "MalformedItem", "Params", "Seal", "Sender", "UnknownItem"]
 

@@ -19,7 +19,7 @@ from singletable.requests.attempts import Attempts
 from singletable.requests.capacity import item_size, value_size
 from singletable.requests.expressions import EXPRESSION_BYTES, Actions, Placeholders, Portable
 from singletable.requests.types import Item, Params, Sender
-from singletable.transport.steps import Steps
+from singletable.steps import Steps
 
 __all__ = ["Check", "Delete", "Put", "Update", "WriteRequest"]
 

@@ -16,7 +16,7 @@ from singletable.models import Expiry, Key, Transaction, plan
 from singletable.models.declare.timestamps import utcnow
 from singletable.models.items.internal_items import MARKS, internal_entity, internal_table_beside
 from singletable.models.schema.table_schema import table_schema
-from singletable.transport.steps import Steps
+from singletable.steps import Steps
 
 if TYPE_CHECKING:
     from singletable.models import Table

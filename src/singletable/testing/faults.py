@@ -29,7 +29,7 @@ from singletable.models.binding.binding import connection_of
 from singletable.models.schema.table_schema import table_schema
 from singletable.requests.attempts import is_read, lose
 from singletable.requests.calls import Call
-from singletable.transport.steps import Blocking, Steps, run
+from singletable.steps import Blocking, Steps, run
 
 __all__ = [
     "Crash",

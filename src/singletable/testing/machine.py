@@ -31,11 +31,11 @@ from singletable.models.schema.table_schema import entity_schema, table_schema
 from singletable.patterns import patterns_of
 from singletable.requests.stored_values import canonical
 from singletable.requests.types import Item
+from singletable.steps import run
 from singletable.testing.invariants import check_fresh, scan_raw
 from singletable.testing.oracle import identity_of, stored_attributes
 from singletable.testing.properties import check_pattern
 from singletable.testing.strategies.changes import changeable, changes_of, colliding_entities
-from singletable.transport.steps import run
 
 __all__ = ["TableMachine"]
 

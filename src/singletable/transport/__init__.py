@@ -1,1 +1,1 @@
-"""Transport: one HTTP exchange with a server (signing, pools, time-outs), and the drivers of steps without I/O."""
+"""Transport: one HTTP exchange with a server, in a thread or on an event loop: signing, pools, time-outs."""

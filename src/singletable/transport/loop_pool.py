@@ -7,9 +7,9 @@ from collections import deque
 from collections.abc import AsyncGenerator
 from typing import Any, cast
 
+from singletable.steps import mark_sent
 from singletable.transport.http import AnswerReader, HttpAnswer
 from singletable.transport.origin import Origin
-from singletable.transport.unfinished import mark_sent
 
 __all__ = ["LoopPool"]
 

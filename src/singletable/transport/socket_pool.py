@@ -9,9 +9,9 @@ from time import monotonic
 
 from urllib3.util.wait import wait_for_read
 
+from singletable.steps import mark_sent
 from singletable.transport.http import AnswerReader, HttpAnswer
 from singletable.transport.origin import Origin
-from singletable.transport.unfinished import mark_sent
 
 __all__ = ["SocketPool"]
 

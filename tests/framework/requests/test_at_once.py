@@ -160,7 +160,7 @@ def test_what_a_batch_of_tasks_leaves_is_in_the_error(monkeypatch):
 
     with canned(answer) as server:
         with NoteTable.bind(endpoint_url=server.url, credentials=CREDENTIALS):
-            monkeypatch.setattr("singletable.transport.steps.Pause.aperform", _at_once)
+            monkeypatch.setattr("singletable.steps.Pause.aperform", _at_once)
             asyncio.run(main())
 
 

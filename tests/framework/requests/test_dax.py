@@ -31,8 +31,8 @@ from singletable.requests import Settings, dax, retry
 from singletable.requests.dax import goes_to_cluster
 from singletable.requests.endpoints import endpoints_of
 from singletable.requests.sending import send
+from singletable.steps import run
 from singletable.testing.invariants import scan_raw
-from singletable.transport.steps import run
 from tests.framework.app import START, Account, AppTable, Event, Level, Setting, event
 from tests.framework.requests.cluster import ENDPOINT, clustered, dax_of, service_error, throttled, unreachable
 

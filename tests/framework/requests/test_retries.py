@@ -64,7 +64,7 @@ def pauses(monkeypatch):
             found.append(seconds)
 
     monkeypatch.setattr("botocore.endpoint.time", Clock)
-    monkeypatch.setattr("singletable.transport.steps.time", Clock)
+    monkeypatch.setattr("singletable.steps.time", Clock)
     return found
 
 

@@ -11,7 +11,7 @@ from pynamodb.connection.base import MetaTable
 from singletable.requests.attempts import Attempts, following
 from singletable.requests.connection import TableConnection
 from singletable.requests.connection_settings import Settings
-from singletable.transport.steps import arun, run
+from singletable.steps import arun, run
 from tests.framework.transport.faulty import BEHAVIORS, faulty
 
 CREDENTIALS = ("AKIDEXAMPLE", "secret", "token")

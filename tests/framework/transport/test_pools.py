@@ -18,10 +18,10 @@ from botocore.exceptions import (
     SSLError,
 )
 
+from singletable.steps import Together, arun, run
 from singletable.transport.exchange import Exchange, Pools
 from singletable.transport.http import request_bytes
 from singletable.transport.origin import Origin
-from singletable.transport.steps import Together, arun, run
 from tests.framework.transport.faulty import BEHAVIORS, BODY, answer, faulty
 
 

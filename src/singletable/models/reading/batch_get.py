@@ -11,7 +11,7 @@ from singletable.requests import Get
 from singletable.requests.batch_requests import fetch_items
 from singletable.requests.types import Handling
 from singletable.requests.unreadable import check_handling
-from singletable.transport.steps import Steps
+from singletable.steps import Steps
 
 __all__ = ["get_items"]
 

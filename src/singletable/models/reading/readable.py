@@ -14,7 +14,7 @@ from singletable.keys.text import plain
 from singletable.models.items.item import StoredItem
 from singletable.models.schema.layout import PRIMARY
 from singletable.models.schema.table_schema import table_schema
-from singletable.transport.steps import Steps, arun, run
+from singletable.steps import Steps, arun, run
 
 if TYPE_CHECKING:
     from pynamodb.expressions.condition import Condition as PynamoCondition

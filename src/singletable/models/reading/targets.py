@@ -21,7 +21,7 @@ from singletable.requests.observing import request_name
 from singletable.requests.sending import place_of, send
 from singletable.requests.target import Loader, Place, Target
 from singletable.requests.types import Item, Params, Sender, UnknownItem
-from singletable.transport.steps import Steps, run
+from singletable.steps import Steps, run
 
 if TYPE_CHECKING:
     from singletable.models.items.item import StoredItem

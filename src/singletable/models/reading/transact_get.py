@@ -18,7 +18,7 @@ from singletable.requests.sending import cancellation_reasons, error_code
 from singletable.requests.transaction_requests import TransactGet
 from singletable.requests.types import Handling
 from singletable.requests.unreadable import check_handling
-from singletable.transport.steps import Steps
+from singletable.steps import Steps
 
 if TYPE_CHECKING:
     from singletable.models.items.item import StoredItem

@@ -32,7 +32,7 @@ from singletable.requests.batch_requests import fetch_items
 from singletable.requests.expressions import Placeholders
 from singletable.requests.stored_values import canonical
 from singletable.requests.types import Item
-from singletable.transport.steps import Steps
+from singletable.steps import Steps
 
 if TYPE_CHECKING:
     from singletable.models.items.item import StoredItem

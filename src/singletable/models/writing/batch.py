@@ -16,7 +16,7 @@ from singletable.requests import Get
 from singletable.requests.batch_requests import BatchOperation, identity, write_all
 from singletable.requests.types import Handling, Item
 from singletable.requests.unreadable import check_handling
-from singletable.transport.steps import Steps, Stream, Waitable, arun, run
+from singletable.steps import Steps, Stream, Waitable, arun, run
 
 if TYPE_CHECKING:
     from singletable.models.items.item import StoredItem

@@ -11,7 +11,7 @@ from singletable.models.reading.targets import TableSender
 from singletable.models.writing import plan
 from singletable.models.writing.optimistic import differences
 from singletable.models.writing.transaction import Transaction
-from singletable.transport.steps import Steps, arun, run
+from singletable.steps import Steps, arun, run
 
 if TYPE_CHECKING:
     from singletable.models.reading.readable import ReadableItem

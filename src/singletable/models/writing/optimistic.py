@@ -27,7 +27,7 @@ from singletable.models.writing.writes import send_write, too_contended
 from singletable.requests.expressions import ItemPath
 from singletable.requests.retry import CONTENTION
 from singletable.requests.stored_values import check_value, same_value
-from singletable.transport.steps import Steps
+from singletable.steps import Steps
 
 if TYPE_CHECKING:
     from singletable.models.items.item import StoredItem

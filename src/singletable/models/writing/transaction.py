@@ -18,7 +18,7 @@ from singletable.models.writing.transaction_sending import TransactionSending, t
 from singletable.models.writing.writes import Write
 from singletable.requests.transaction_requests import check_token, new_token
 from singletable.requests.types import Params
-from singletable.transport.steps import Steps, arun, run
+from singletable.steps import Steps, arun, run
 
 if TYPE_CHECKING:
     from singletable.models.items.item import StoredItem

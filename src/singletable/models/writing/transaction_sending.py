@@ -21,7 +21,7 @@ from singletable.requests.retry import CONTENTION
 from singletable.requests.sending import TOKEN_TAKEN, cancellation_reasons, error_code, token_taken
 from singletable.requests.transaction_requests import TransactWrite, next_token
 from singletable.requests.unreadable import tolerant
-from singletable.transport.steps import Steps, Together
+from singletable.steps import Steps, Together
 
 __all__ = ["TransactionSending", "transaction_request"]
 

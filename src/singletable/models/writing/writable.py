@@ -9,7 +9,7 @@ from pynamodb.expressions.operand import Path
 
 from singletable.errors import InvalidRequestError, InvalidUpdateError, SingletableError
 from singletable.models.reading.readable import ReadableItem
-from singletable.transport.steps import arun, run
+from singletable.steps import arun, run
 
 if TYPE_CHECKING:
     from pynamodb.expressions.condition import Condition as PynamoCondition

@@ -30,7 +30,7 @@ from singletable.requests.sending import current_item_of, error_code
 from singletable.requests.stored_values import same_value
 from singletable.requests.types import Item, Params, Sender
 from singletable.requests.write_requests import WriteRequest
-from singletable.transport.steps import Steps, arun, run
+from singletable.steps import Steps, arun, run
 
 if TYPE_CHECKING:
     from singletable.models.items.item import StoredItem

@@ -7,7 +7,7 @@ from contextvars import ContextVar
 
 import pytest
 
-from singletable.transport.steps import Blocking, Pause, Together, arun, run
+from singletable.steps import Blocking, Pause, Together, arun, run
 
 DRIVERS = {"thread": run, "event loop": lambda steps: asyncio.run(arun(steps))}
 both = pytest.mark.parametrize("drive", DRIVERS.values(), ids=DRIVERS)

@@ -20,12 +20,22 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextvars import copy_context
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeAlias, TypeVar
 
-from singletable.transport.unfinished import mark_sent
-
 if TYPE_CHECKING:
     import asyncio
 
-__all__ = ["Blocking", "Pause", "Steps", "Together", "Waitable", "arun", "run"]
+__all__ = [
+    "Blocking",
+    "Crew",
+    "Pause",
+    "Steps",
+    "Stream",
+    "Together",
+    "Waitable",
+    "arun",
+    "mark_sent",
+    "run",
+    "was_sent",
+]
 
 T = TypeVar("T")
 
@@ -304,3 +314,17 @@ class _Call:
     def __init__(self, perform: Callable[[], Any], aperform: Callable[[], Awaitable[Any]]) -> None:
         self.perform = perform
         self.aperform = aperform
+
+
+def mark_sent(error: BaseException) -> None:
+    """Note on a cancellation or an interrupt that the request may have been executed.
+
+    A cancelled task raises `asyncio.CancelledError`, and it must stay that error: `asyncio.timeout()` recognizes no
+    other. So the fact is an attribute of the error.
+    """
+    error.sent = True  # type: ignore[attr-defined]
+
+
+def was_sent(error: BaseException) -> bool:
+    """Return whether a request may have been executed before a cancellation or an interrupt."""
+    return getattr(error, "sent", False)
