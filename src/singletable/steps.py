@@ -17,7 +17,8 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextvars import copy_context
+from contextlib import contextmanager
+from contextvars import ContextVar, copy_context
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeAlias, TypeVar
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ __all__ = [
     "Waitable",
     "arun",
     "mark_sent",
+    "one_at_a_time",
     "run",
     "was_sent",
 ]
@@ -145,6 +147,22 @@ class Blocking:
             raise
 
 
+_one_at_a_time: ContextVar[bool] = ContextVar("singletable_one_at_a_time", default=False)
+
+
+@contextmanager
+def one_at_a_time() -> Iterator[None]:
+    """Let `Together` and `Crew` use no threads in the current context: their series run one after the other.
+
+    Simulators use it, since they decide which thread runs.
+    """
+    token = _one_at_a_time.set(True)
+    try:
+        yield
+    finally:
+        _one_at_a_time.reset(token)
+
+
 class Together:
     """Several series of steps at once; the result is the list of their values, in their order.
 
@@ -164,7 +182,7 @@ class Together:
 
     def perform(self) -> list[Any]:
         """Perform the parts in threads, each in a copy of the context."""
-        if len(self._parts) == 1 or self._at_most == 1:
+        if len(self._parts) == 1 or self._at_most == 1 or _one_at_a_time.get():
             return [run(each) for each in self._parts]
         with ThreadPoolExecutor(min(len(self._parts), self._at_most), "singletable") as executor:
             futures: list[Future[Any]] = [executor.submit(copy_context().run, run, each) for each in self._parts]
@@ -274,7 +292,7 @@ class Crew:
             task.cancel()
 
     def _submit(self, steps: Steps[Any]) -> Future[Any]:
-        if self._at_most == 1:
+        if self._at_most == 1 or _one_at_a_time.get():
             task: Future[Any] = Future()
             try:
                 task.set_result(run(steps))

@@ -7,7 +7,7 @@ from contextvars import ContextVar
 
 import pytest
 
-from singletable.steps import Blocking, Pause, Together, arun, run
+from singletable.steps import Blocking, Crew, Pause, Together, arun, one_at_a_time, run
 
 DRIVERS = {"thread": run, "event loop": lambda steps: asyncio.run(arun(steps))}
 both = pytest.mark.parametrize("drive", DRIVERS.values(), ids=DRIVERS)
@@ -160,6 +160,24 @@ def test_context_variables_reach_the_parts(drive):
         return seen, color.get()
 
     assert (["red", "red"], "red") == drive(steps())
+
+
+def test_one_at_a_time():
+    """A simulator decides which thread runs, so no other thread is started."""
+
+    def part():
+        return (yield Blocking(threading.get_ident))
+
+    def steps():
+        crew = Crew(4)
+        task = yield crew.start(part())
+        assert {task} == (yield crew.first_ended())
+        crew.close()
+        return {*(yield Together([part() for _ in range(4)], at_most=4)), task.result()}
+
+    with one_at_a_time():
+        assert {threading.get_ident()} == run(steps())
+    assert threading.get_ident() not in run(steps())
 
 
 def test_a_cancellation_is_raised_at_its_step():

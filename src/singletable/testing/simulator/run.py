@@ -18,6 +18,7 @@ from singletable.models.items.item import key_of
 from singletable.models.reading.targets import TableSender
 from singletable.models.schema.table_schema import entity_schema, table_schema
 from singletable.requests.batch_requests import identity
+from singletable.steps import one_at_a_time
 from singletable.testing.invariants import scan_raw
 from singletable.testing.simulator.checks import CHECKS, Violation, violations_in
 from singletable.testing.simulator.corpus import Corpus, draw_corpus, varied
@@ -155,7 +156,7 @@ class Simulator:
         network = Network(scheduler, ledger, rng, faults)
         kinds = rng.sample(self._kinds, min(len(self._kinds), rng.randint(1, 6)))
         calls: list[Call] = []
-        with self._engine(self.table, intercept=network), without_sleep():
+        with self._engine(self.table, intercept=network), without_sleep(), one_at_a_time():
             workloads = self._set_up(keys, rng, network)
             scheduler.run(
                 {name: _Writer(name, each, network, ledger, rng, kinds, self._calls, calls) for name, each in workloads}
