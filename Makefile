@@ -13,7 +13,7 @@ MODULES ?= src/singletable/keys
 COVER ?= tests/framework/keys tests/properties/test_keys.py tests/properties/test_bounds.py
 # The tests of `make test-lowest` and `make test-newest`: each module of PynamoDB, boto3 and moto that singletable uses
 # has a test among them.
-DEPENDING ?= tests/framework/keys tests/framework/models tests/framework/requests tests/framework/engine/test_embedded.py \
+DEPENDING ?= tests/framework/keys tests/framework/models tests/framework/requests tests/framework/transport tests/framework/engine/test_embedded.py \
 	tests/properties/test_keys.py tests/properties/test_effects.py tests/properties/test_queries.py
 
 .DEFAULT_GOAL := help

@@ -27,7 +27,7 @@ from botocore.hooks import first_non_none_response
 from botocore.parsers import create_parser
 
 from singletable.requests.connection_settings import Settings
-from singletable.requests.obstacles import SIGNATURE, ApiOperation, random_uuid
+from singletable.requests.obstacles import JSON, SIGNATURE, ApiOperation, random_uuid
 from singletable.requests.types import Params
 from singletable.requests.wire import read_answer
 from singletable.steps import Blocking, Pause, Steps, Waitable
@@ -213,7 +213,7 @@ class DirectPath:
             response_dict=response,
             customized_response_dict=customized,
         )
-        parser = create_parser(operation.model.service_model.resolved_protocol)
+        parser = create_parser(JSON)
         parsed: dict[str, Any] = parser.parse(response, operation.model.output_shape)
         parsed.update(customized)
         if answer.status >= HTTPStatus.MULTIPLE_CHOICES:

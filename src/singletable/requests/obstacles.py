@@ -21,7 +21,7 @@ from botocore.signers import RequestSigner
 from singletable.requests.connection_settings import Settings
 from singletable.requests.types import Params
 
-__all__ = ["DIRECT", "SIGNATURE", "ApiOperation", "Obstacles", "random_uuid"]
+__all__ = ["DIRECT", "JSON", "SIGNATURE", "ApiOperation", "Obstacles", "random_uuid"]
 
 DIRECT = frozenset(
     {
@@ -41,6 +41,9 @@ DIRECT = frozenset(
     }
 )
 """The operations on items. Those on tables are rare, and their answers have more types."""
+
+JSON = "json"
+"""botocore's name for the protocol of DynamoDB."""
 
 SIGNATURE = "v4"
 """botocore's name for AWS Signature Version 4."""
@@ -203,8 +206,10 @@ def _obstacle(client: Any, settings: Settings) -> str | None:
     call = type(client)._make_api_call
     try:
         signer, endpoint = client._request_signer, client._endpoint
-        session = endpoint.http_session
+        session, service = endpoint.http_session, client.meta.service_model
         obstacles = {
+            # Older versions of botocore know one protocol for each service.
+            "its protocol is not JSON": getattr(service, "resolved_protocol", service.protocol) != JSON,
             "its client is prepared by other code": settings.prepare is not None and settings.answer is None,
             "extra_headers decide how requests are framed": bool(
                 _FRAMING & {name.lower() for name in settings.extra_headers or {}}
@@ -215,7 +220,7 @@ def _obstacle(client: Any, settings: Settings) -> str | None:
                 type(signer) is not RequestSigner
                 or signer._signature_version != SIGNATURE
                 or signer._auth_token is not None
-                or bool(client.meta.config.auth_scheme_preference)
+                or bool(getattr(client.meta.config, "auth_scheme_preference", None))
             ),
             "it has no credentials": signer._credentials is None,
             "its endpoint is of another class": type(endpoint) is not Endpoint or type(session) is not URLLib3Session,

@@ -6,6 +6,7 @@ import itertools
 import attrs
 import pytest
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.retries import standard
 from pynamodb.connection.base import MetaTable
 
 from singletable.requests.attempts import Attempts, following
@@ -38,7 +39,10 @@ def no_pauses(monkeypatch):
 MISREAD = {"informational", "cut in the headers"}
 """What botocore's HTTP client misreads: it takes status 103 for the answer, and cut-off headers for whole ones."""
 
-SAME = [name for name in BEHAVIORS if name not in MISREAD]
+# Older versions of botocore treat a body that is cut off as a closed connection, not as a damaged answer.
+OLDER = set() if hasattr(standard, "MaxAttemptsSeeder") else {"cut in the body"}
+
+SAME = [name for name in BEHAVIORS if name not in MISREAD | OLDER]
 
 
 @attrs.frozen

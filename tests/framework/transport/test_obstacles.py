@@ -8,6 +8,7 @@ import botocore.session
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
+from botocore.retries import standard
 from botocore.stub import Stubber
 from moto import mock_aws
 
@@ -269,6 +270,9 @@ def test_the_same_headers_as_botocore(server):
         with AppTable.bind(endpoint_url=server.url, credentials=KEYS, transport=transport):
             with pytest.raises(Exception, match="no entity type"):
                 ask()
+        if not hasattr(standard, "MaxAttemptsSeeder"):
+            # Older versions of botocore give the greatest number of attempts only from the second attempt on.
+            server.headers.pop("amz-sdk-request")
         left_out = ("authorization", "amz-sdk-invocation-id", "x-amz-date", "content-length")
         found[transport] = {name: value for name, value in server.headers.items() if name not in left_out}
         # The features that botocore counts, in no order: `m/N,b,E`.

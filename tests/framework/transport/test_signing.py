@@ -1,7 +1,9 @@
 """Signatures: the same as botocore's, for every operation, place, session token and header."""
 
 import itertools
+from types import SimpleNamespace
 
+import botocore.auth
 import pytest
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
@@ -31,8 +33,13 @@ def botocore_signs(monkeypatch, url, region, headers, body, keys, moment):
     """Return the headers of a request that botocore signed."""
     from datetime import datetime, timezone
 
-    now = datetime.fromtimestamp(moment, timezone.utc)
-    monkeypatch.setattr("botocore.auth.get_current_datetime", lambda *_, **__: now.replace(tzinfo=None))
+    now = datetime.fromtimestamp(moment, timezone.utc).replace(tzinfo=None)
+    if hasattr(botocore.auth, "get_current_datetime"):
+        monkeypatch.setattr("botocore.auth.get_current_datetime", lambda *_, **__: now)
+    else:
+        # Older versions of botocore.
+        clock = SimpleNamespace(utcnow=lambda: now)
+        monkeypatch.setattr("botocore.auth.datetime", SimpleNamespace(datetime=clock))
     request = AWSRequest("POST", url, headers, body)
     SigV4Auth(keys, "dynamodb", region).add_auth(request)
     return {name.lower(): value for name, value in request.headers.items()}
