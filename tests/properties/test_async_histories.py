@@ -23,7 +23,7 @@ from singletable.testing import check_fresh
 from singletable.testing.simulator.network import FAULTS
 from tests.framework.ledger import LedgerTable, State, Task, task
 
-HISTORIES = {"deep": 10_000, "random": 10_000}.get(os.environ.get("HYPOTHESIS_PROFILE", ""), 120)
+HISTORIES = {"deep": 10_000, "random": 10_000}.get(os.environ.get("HYPOTHESIS_PROFILE", ""), 64)
 GROUPS = 8
 WRITING = {"BatchWriteItem", "DeleteItem", "PutItem", "TransactWriteItems", "UpdateItem"}
 
