@@ -167,7 +167,8 @@ class Together:
     """Several series of steps at once; the result is the list of their values, in their order.
 
     If one of them fails, those that have not begun are dropped. On an event loop those that have begun are cancelled;
-    in threads they are awaited. Then the error of the first one in the list that failed is raised.
+    in threads they are awaited. Then an error is raised: in threads that of the first failed series in the list, on an
+    event loop that of the series that failed first.
 
     Args:
         parts: The series.

@@ -98,7 +98,7 @@ def deterministic(monkeypatch, faults):
 
 
 class History:
-    """What the tasks of one history know about their writes.
+    """The outcomes of the writes of one history, as its tasks know them.
 
     `done` has the additions that were acknowledged, and `doubtful` those whose outcome is unknown.
     """
@@ -152,7 +152,7 @@ class History:
 
 
 def run_history(seed, faults, *, cancelling=False):
-    """Run one history, and return what its tasks know, and the points that are stored."""
+    """Run one history, and return it with the points that are stored."""
     faults.rate = 0.0
     for each in LedgerTable.scan().all():
         each.delete()

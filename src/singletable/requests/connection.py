@@ -105,12 +105,16 @@ class _Connection(PynamoConnection):
             return self._made
 
     @property
+    def _is_prepared(self) -> bool:
+        """Whether the client exists and has credentials; botocore keeps a client without credentials as it is."""
+        return self._prepared is not None and bool(self._prepared._request_signer._credentials)
+
+    @property
     def client(self) -> Any:
         if self.shared is not self:
             return self.shared.client
-        client = self._prepared
-        if client is not None and client._request_signer._credentials:
-            return client
+        if self._is_prepared:
+            return self._prepared
         with creating():
             client = super().client
             if client is not self._prepared:
@@ -164,7 +168,7 @@ class _Connection(PynamoConnection):
         settings, shared = self.settings, self.shared
         if settings.transport == "botocore":
             return None
-        if shared._prepared is None or not shared._prepared._request_signer._credentials:
+        if not shared._is_prepared:
             # To make the client, botocore reads files, and may look for credentials on the network.
             yield Blocking(lambda: self.client)
         operation = shared._obstacles.operation(operation_name)
@@ -228,7 +232,7 @@ class _Connection(PynamoConnection):
 
         Their sockets stay open, because the parent uses them.
         """
-        self._client = self._prepared = self._made = self._direct = None
+        self._client = self._prepared = self._made = self._direct = self._obstacles = None
         if self.settings.session is not None:
             free_credentials(self.settings.session)
         self._patient = {}

@@ -85,10 +85,6 @@ class DirectPath:
             BotoCoreError: No credentials can be loaded, or no answer arrived.
             ClientError: DynamoDB refused the request.
         """
-        credentials = yield from self._frozen_credentials()
-        target = self._target(operation, params, credentials)
-        if target is None:
-            return None
         body = _encoded(operation.with_token(params))
         more = {**_BESIDE, "user-agent": operation.user_agent, "amz-sdk-invocation-id": random_uuid()}
         if _LAMBDA in environ:
@@ -97,6 +93,10 @@ class DirectPath:
         attempt = 0
         while True:
             attempt += 1
+            credentials = yield from self._frozen_credentials()
+            target = self._target(operation, params, credentials)
+            if target is None:
+                return None
             headers = target.signer.sign({**target.headers, "x-amz-target": operation.target}, body, credentials)
             headers.update(more)
             headers["amz-sdk-request"] = f"attempt={attempt}; max={self._settings.max_attempts}"
@@ -113,10 +113,9 @@ class DirectPath:
             response = None if answer is None else self._parsed(operation, answer, target)
             pause = self._pause(operation, attempt, context, response, fault)
             if pause is None:
-                return self._outcome(operation, attempt, context, response, fault)
+                return self._outcome(operation, attempt, response, fault)
             _log.debug("%s is sent again in %.3f seconds.", operation.name, pause)
             yield Pause(pause)
-            credentials = yield from self._frozen_credentials()
 
     def close(self) -> None:
         """Close the idle connections."""
@@ -157,9 +156,9 @@ class DirectPath:
         signing: Any = context.get("signing") or {}
         session = client._endpoint.http_session
         unusual = context["auth_type"] != SIGNATURE or signing.keys() - {"region", "signing_name"}
-        if unusual or session._proxy_config.proxy_url_for(url) or urlsplit(url).query:
-            return None
         parts = urlsplit(url)
+        if unusual or session._proxy_config.proxy_url_for(url) or parts.query:
+            return None
         parts = parts._replace(path=parts.path or "/")
         region = signing.get("region") or client._request_signer._region_name
         service = signing.get("signing_name") or client._request_signer._signing_name
@@ -171,7 +170,7 @@ class DirectPath:
             self._settings.max_connections,
         )
         headers = {
-            "host": _host(parts),
+            "host": origin.authority,
             "content-type": f"application/x-amz-json-{operation.model.metadata['jsonVersion']}",
             **{name.lower(): value for name, value in more.items()},
         }
@@ -231,7 +230,7 @@ class DirectPath:
         response: tuple[AWSResponse, dict[str, Any]] | None,
         fault: Exception | None,
     ) -> float | None:
-        """Return the pause before the next attempt by the client's retry mode; None if there is none."""
+        """Return the pause before the next attempt by the client's retry mode; None after the last attempt."""
         answers = self._client.meta.events.emit(
             operation.event("needs-retry"),
             response=response,
@@ -262,7 +261,6 @@ class DirectPath:
         self,
         operation: ApiOperation,
         attempt: int,
-        context: dict[str, Any],
         response: tuple[AWSResponse, dict[str, Any]] | None,
         fault: Exception | None,
     ) -> dict[str, Any]:
@@ -318,13 +316,6 @@ def _arns(params: Params) -> Iterator[str]:
     for each in names:
         if each.startswith("arn:"):
             yield each
-
-
-def _host(parts: Any) -> str:
-    """Return the header Host of a URL, which leaves out the scheme's own port."""
-    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
-    default = {"http": 80, "https": 443}[parts.scheme]
-    return host if parts.port in (None, default) else f"{host}:{parts.port}"
 
 
 def _encoded(params: Params) -> bytes:

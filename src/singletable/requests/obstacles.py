@@ -185,7 +185,8 @@ class Obstacles:
                 module = getattr(handler, "__module__", None) or ""
                 if module == _STUBBER_OF_MOTO:
                     # moto adds it to every client when it is imported. Only mock_aws() enables it.
-                    stubbers.append(handler)
+                    if handler not in stubbers:
+                        stubbers.append(handler)
                 elif module in _USER_AGENTS:
                     handler(request=request, operation_name=name)
                 elif module.partition(".")[0] not in _OURS or module == _STUBBER_OF_BOTOCORE:

@@ -115,7 +115,7 @@ def send(
     except Exception:
         raise
     except BaseException as error:
-        # A cancelled task, or an interrupt. The error must stay what it is.
+        # A cancelled task, or an interrupt. asyncio and Python recognize the error by its class, which is kept.
         if writing and was_sent(error):
             attempts.lost = attempts.late = True
         if attempts.lost:

@@ -60,6 +60,12 @@ class Origin:
         return parts.port or _PORTS[parts.scheme]
 
     @cached_property
+    def authority(self) -> str:
+        """The host as the header Host has it: with the port, unless it is the scheme's own."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port == _PORTS[urlsplit(self.url).scheme] else f"{host}:{self.port}"
+
+    @cached_property
     def tls(self) -> ssl.SSLContext | None:
         """The context of its TLS connections, with the SDK's certificates and ciphers; None for plain HTTP."""
         return _tls(self.verify) if urlsplit(self.url).scheme == "https" else None

@@ -1,4 +1,4 @@
-"""Requests at once, in threads and in tasks: shards of a key, items behind an index, chunks of a batch."""
+"""Requests at once, in threads and in tasks: shards of a key, items of an index, chunks of a batch."""
 
 import asyncio
 import threading

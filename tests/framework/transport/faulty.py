@@ -118,11 +118,13 @@ BEHAVIORS = {
     "garbage": _send(b"SSH-2.0-OpenSSH_9.2\r\n", close=True),
     "huge headers": _send(b"HTTP/1.1 200 OK\r\n" + b"x: " + b"y" * (300 * 1024) + b"\r\n\r\n", close=True),
 }
-"""What the server does with a request."""
+"""The reactions of the server to a request, by name."""
 
 
 class FaultyServer:
-    """The server: `script` has the behaviors of the next requests, then all are good; `asked` has what it did.
+    """The server: `script` has the behaviors of the next requests, and the later ones are good.
+
+    `asked` has the behaviors of the requests so far.
 
     `headers` has the headers of the last request.
     """

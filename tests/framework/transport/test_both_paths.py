@@ -47,7 +47,7 @@ SAME = [name for name in BEHAVIORS if name not in MISREAD | OLDER]
 
 @attrs.frozen
 class Outcome:
-    """What a caller sees of one request, and what the server saw."""
+    """The result of one request for the caller, and the behaviors of the server."""
 
     answer: object
     error: object

@@ -175,7 +175,7 @@ def test_the_configuration_of_a_session(server, config, reason):
 
 
 def test_a_session_of_boto3(server, directly):
-    """boto3's own handlers are no obstacle."""
+    """Requests with boto3's own handlers take the direct path."""
     session = boto3.Session(*KEYS[:2], region_name="eu-west-1")
     with AppTable.bind(endpoint_url=server.url, session=session):
         with pytest.raises(Exception, match="no entity type"):
